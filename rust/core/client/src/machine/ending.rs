@@ -300,11 +300,16 @@ impl Client {
                     self.hopeless = true;
                 }
                 version = self.other_version(&cause);
-                let redirected = self.follow_redirect(&mut cause);
+                // The broker wants to be left, even if it names no usable server (section 4.11).
+                let sent_away = is_redirect(&cause);
+                let redirected = sent_away && self.follow_redirect(&mut cause, before.as_ref());
                 self.hopeless &= cause.needs_a_person();
                 Some(if redirected || version.is_some() || goes_on {
                     self.backoff.short(rng)
-                } else if stable || is_out_of_memory(&cause) || self.targets.failed(rng) {
+                } else if stable && !sent_away
+                    || is_out_of_memory(&cause)
+                    || self.targets.failed(rng)
+                {
                     let patient = mem::replace(&mut self.hopeless, true);
                     self.backoff.next(patient, rng)
                 } else {
@@ -410,18 +415,13 @@ impl Client {
         }
     }
 
-    /// Returns whether the broker redirects to another one, which is tried next.
-    fn follow_redirect(&mut self, cause: &mut Cause) -> bool {
-        if !SEVERAL {
+    /// Returns whether the broker `here` redirects to another one, which is tried next.
+    fn follow_redirect(&mut self, cause: &mut Cause, here: Option<&BrokerUri>) -> bool {
+        let Some(here) = here.filter(|_| SEVERAL) else {
             return false;
-        }
-        let lasts = match cause.reason() {
-            Some(ReasonCode::USE_ANOTHER_SERVER) => false,
-            Some(ReasonCode::SERVER_MOVED) => true,
-            _ => return false,
         };
+        let lasts = cause.reason() == Some(ReasonCode::SERVER_MOVED);
         let reference = self.session.server_reference();
-        let here = self.targets.uri();
         let to = reference.map_or_else(Vec::new, |text| read_reference(text, here));
         if to.is_empty() || self.redirects == 0 {
             return false;
@@ -473,6 +473,14 @@ fn is_silent_death(cause: &Cause) -> bool {
             | Cause::Tcp(
                 TcpError::TimedOut | TcpError::Reset | TcpError::Closed | TcpError::Unreachable
             )
+    )
+}
+
+/// Returns whether the broker points to another one.
+fn is_redirect(cause: &Cause) -> bool {
+    matches!(
+        cause.reason(),
+        Some(ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED)
     )
 }
 

@@ -373,6 +373,57 @@ fn a_redirect_is_followed() {
     }
 }
 
+/// The broker need not name another one (MQTT 5 section 4.11), and a stable connection is no reason
+/// to come back.
+#[test]
+fn a_broker_that_sends_the_client_away_is_left_for_the_next_one() {
+    for code in [0x9c, 0x9d] {
+        for reference in ["", "a..b", A] {
+            let mut world = world(in_order());
+            world.start();
+            world.run_until_online(s(6));
+            world.run_for(s(100));
+            world.disconnect(code, reference);
+            world.run_until_online(s(6));
+            assert_eq!(hosts(&world), [at(A), at(B)], "{code:#x} {reference:?}");
+        }
+        // A single broker is tried again at the usual pace.
+        let mut config = config(PLAIN);
+        config.session.keep_alive = s(10);
+        let mut world = self::world(config);
+        world.start();
+        world.run_until_online(s(6));
+        world.run_for(s(100));
+        world.disconnect(code, "");
+        world.run_until_online(s(6));
+    }
+    // Other reasons are none to leave it.
+    let mut world = world(in_order());
+    world.start();
+    world.run_until_online(s(6));
+    world.run_for(s(100));
+    world.disconnect(0x8b, "");
+    world.run_until_online(s(6));
+    assert_eq!(hosts(&world), [at(A), at(A)]);
+}
+
+#[test]
+fn a_reference_without_a_port_has_that_of_the_broker_that_sends_it() {
+    for code in [0x9c, 0x9d] {
+        let mut config = config(PLAIN);
+        config.session.keep_alive = s(10);
+        let mut world = pointing(code, &format!("{B}:1884"), config);
+        world.start();
+        world.run_until_online(s(6));
+        world.run_for(s(100));
+        world.disconnect(code, C);
+        world.run_until_online(s(6));
+        let ports: Vec<_> = world.connects.iter().map(|to| to.port()).collect();
+        assert_eq!(hosts(&world), [at(A), at(B), at(C)]);
+        assert_eq!(ports, [1883, 1884, 1884]);
+    }
+}
+
 /// "A space separated list of references" (MQTT 5 section 4.11).
 #[test]
 fn of_several_servers_pointed_to_the_next_is_tried() {

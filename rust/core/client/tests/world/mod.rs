@@ -414,6 +414,23 @@ impl World {
         self.settle();
     }
 
+    /// Ends the connection (MQTT 5 without TLS) with a DISCONNECT, perhaps with a Server Reference.
+    pub fn disconnect(&mut self, code: u8, reference: &str) {
+        let mut packet = vec![0xe0, 2, code, 0];
+        if !reference.is_empty() {
+            let length = reference.len() as u8;
+            packet = vec![0xe0, length + 5, code, length + 3, 0x1c, 0, length];
+            packet.extend(reference.as_bytes());
+        }
+        if let Some(tcp) = &mut self.tcp {
+            tcp.down.push_back((self.now, Down::Bytes(packet)));
+            tcp.down.push_back((self.now, Down::End(TcpError::Closed)));
+            tcp.ending = true;
+        }
+        self.deliver();
+        self.settle();
+    }
+
     /// Makes the path lose everything in both directions.
     pub fn silence(&mut self) {
         if let Some(tcp) = &mut self.tcp {
