@@ -18,6 +18,7 @@ const MAX_FOLLOW_UPS: u8 = MAX_ALIASES as u8;
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) server: SocketAddrV6,
+    /// When the last question was sent first.
     pub(super) began: Duration,
     queries: Vec<Query>,
     /// Addresses from the answers so far.
@@ -218,7 +219,17 @@ impl Exchange {
             }
             return;
         }
-        query.take(answer, &mut self.addresses);
+        if query.take(answer, &mut self.addresses) {
+            self.begin_again(now);
+        }
+    }
+
+    /// Gives the question for the target of an alias as much time as the first one.
+    fn begin_again(&mut self, now: Duration) {
+        let time = self.ends_at.saturating_sub(self.began);
+        self.began = now;
+        self.ends_at = later(now, time).min(self.deadline);
+        self.resend_at = later(now, self.patience);
     }
 
     /// Handles a datagram to this server that was not delivered. Another one would not be either,
@@ -294,7 +305,7 @@ impl Exchange {
         }
     }
 
-    pub(super) fn handle_tcp_data(&mut self, mut data: &[u8]) {
+    pub(super) fn handle_tcp_data(&mut self, mut data: &[u8], now: Duration) {
         while let (Tcp::Open(stream), false) = (&mut self.tcp, data.is_empty()) {
             let taken = stream.receive(data);
             let message = stream.take_message();
@@ -311,8 +322,10 @@ impl Exchange {
                 Some((query, answer))
             });
             if let Some((query, answer)) = answered {
-                query.take(answer, &mut self.addresses);
                 stream.has_answered = true;
+                if query.take(answer, &mut self.addresses) {
+                    self.begin_again(now);
+                }
             }
         }
     }
@@ -439,7 +452,8 @@ impl Query {
         matches!(self.state, State::ToSend | State::Sent | State::Cut)
     }
 
-    fn take(&mut self, answer: Answer, found: &mut Addresses) {
+    /// Takes an answer. Returns whether that is an alias, whose target is the next question.
+    fn take(&mut self, answer: Answer, found: &mut Addresses) -> bool {
         let failed = |error, ttl| State::Failed(Unheard { error, ttl });
         self.state = match answer {
             Answer::Addresses { addresses, ttl } => {
@@ -469,5 +483,6 @@ impl Query {
             Answer::Truncated => failed(LookupError::Truncated, None),
             Answer::Malformed => failed(LookupError::Malformed, None),
         };
+        matches!(self.state, State::ToSend)
     }
 }

@@ -470,7 +470,7 @@ impl Resolver {
     /// Takes bytes from the server.
     pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) {
         if let Some(exchange) = self.exchange_over_tcp() {
-            exchange.handle_tcp_data(data);
+            exchange.handle_tcp_data(data, now);
             self.settle(now);
             self.advance(now);
         }

@@ -401,6 +401,55 @@ fn an_open_alias_is_followed_with_a_new_question() {
     assert!(!world.resolve(BROKER, |_| says(1, &["192.0.2.1"])).cached);
 }
 
+/// The server asks others for each name, which takes time.
+#[test]
+fn each_question_for_the_target_of_an_alias_has_its_own_time() {
+    for (says_address, error) in [(true, None), (false, Some("no answer in 6.0 s"))] {
+        let mut world = World::new(border_router(), thread_network());
+        let mut queries = world.start(BROKER);
+        for alias in ["a.test", "b.test"] {
+            // Each was sent twice.
+            assert_eq!(world.pass(secs(3)).len(), 2);
+            world.now += secs(2);
+            queries = (queries.iter())
+                .flat_map(|query| world.answer(query, &Says::Alias(alias)))
+                .collect();
+        }
+        assert_eq!(world.pass(secs(3)).len(), 2);
+        world.now += secs(2);
+        for query in &queries {
+            match says_address {
+                true => world.answer(query, &says(60, &["192.0.2.1"])),
+                false => world.pass(secs(1)),
+            };
+        }
+        let report = world.resolver.poll_report().unwrap();
+        let failure = report.failures.first().map(ToString::to_string);
+        assert_eq!(report.candidates.is_empty(), error.is_some());
+        assert_eq!(
+            failure.as_deref(),
+            error
+                .map(|error| format!("network's DNS server fd00::1: {error}"))
+                .as_deref()
+        );
+    }
+}
+
+/// Even a slow server has no more time than the whole resolution.
+#[test]
+fn slow_aliases_end_at_the_deadline() {
+    let mut world = World::new(border_router(), thread_network());
+    let began = world.now;
+    let mut queries = world.start(BROKER);
+    while !queries.is_empty() && world.now < began + secs(20) {
+        world.now += secs(3);
+        queries = world.answer(&queries[0], &Says::Alias("a.test"));
+    }
+    world.now = began + secs(20);
+    world.resolver.handle_timeout(world.now);
+    assert!(world.resolver.poll_report().unwrap().candidates.is_empty());
+}
+
 #[test]
 fn open_aliases_without_end_are_a_loop() {
     let mut world = World::new(border_router(), thread_network());
