@@ -4,7 +4,7 @@ use crate::trust;
 use thread_mqtt_client::{Cause, Stage, TcpError};
 use thread_mqtt_resolve::resolver::{LookupError, Report};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
-use thread_mqtt_session::{Fault, ReasonCode, SessionError, Version};
+use thread_mqtt_session::{Fault, ReasonCode, Session, SessionError, Version};
 use thread_mqtt_tls::{Alert, AlertContext, CertificateFault, Incompatible, TlsError};
 
 /// Returns the cure for this cause at this broker, if there is one.
@@ -62,6 +62,25 @@ pub(crate) fn of_neither_version(cause: &Cause, broker: &BrokerUri) -> String {
         Scheme::Mqtts => "check the broker's log: it accepted neither MQTT version",
     };
     cure.to_owned()
+}
+
+/// Returns the cure if the broker points to another one (MQTT 5 section 4.11), and that was not
+/// followed.
+pub(crate) fn of_redirect(cause: &Cause, session: &Session) -> Option<String> {
+    let moved = match cause.reason()? {
+        ReasonCode::USE_ANOTHER_SERVER => false,
+        ReasonCode::SERVER_MOVED => true,
+        _ => return None,
+    };
+    let reference = session.server_reference();
+    Some(match (reference.filter(|text| !text.is_empty()), moved) {
+        // Quoted and escaped, so that a terminal does not interpret it.
+        (Some(other), _) => format!("if this is another broker, use it: {other:?}"),
+        (None, false) => "give another broker; the broker does not say which one".to_owned(),
+        (None, true) => {
+            "give the broker's new address; the broker does not say which one it is".to_owned()
+        }
+    })
 }
 
 /// Returns what to check if this stage timed out.

@@ -65,7 +65,7 @@ fn examine(
         if let Some(said) = session.broker_reason() {
             doctor.note("broker says", format_args!("{said:?}"));
         }
-        if let Some(reference) = session.server_reference() {
+        if let Some(reference) = session.server_reference().filter(|text| !text.is_empty()) {
             doctor.note("points to", format_args!("{reference:?}"));
         }
         if version == MqttVersion::V5 && cause.may_be_the_version() {
@@ -73,7 +73,10 @@ fn examine(
         }
     }
     let cure = match (&verdict, older) {
-        (Verdict::Ill(_, cause), Older::Untried) => cure::of(cause, &broker.uri, arguments),
+        (Verdict::Ill(_, cause), Older::Untried) => {
+            cure::of_redirect(cause, driver.client().session())
+                .or_else(|| cure::of(cause, &broker.uri, arguments))
+        }
         (Verdict::Ill(_, cause), Older::Fails) => {
             Some(cure::of_neither_version(cause, &broker.uri))
         }

@@ -10,14 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use thread_mqtt_client::{Cause, Client, Event, Reached, Retry};
+use thread_mqtt_client::{Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
 use thread_mqtt_resolve::resolver::{Candidate, Origin};
 use thread_mqtt_resolve::{BrokerUri, Host};
-use thread_mqtt_session::{
-    BrokerText, Event as Mqtt, ReasonCode, SkipReason, StoreError, Token, Version,
-};
+use thread_mqtt_session::{BrokerText, Event as Mqtt, SkipReason, StoreError, Token, Version};
 
 /// A running client.
 pub(crate) struct Run<'a> {
@@ -441,21 +439,27 @@ impl<'a> Run<'a> {
                 if !self.chances.version && cause.may_be_the_version() {
                     failure = failure.cure(cure::of_neither_version(cause, &self.broker));
                 }
-                let other = self.driver.client().session().server_reference();
-                if let (true, Some(other)) = (is_redirect(cause), other) {
-                    failure =
-                        failure.cure(format_args!("if this is another broker, use it: {other:?}"));
+                let session = self.driver.client().session();
+                if let Some(cure) = cure::of_redirect(cause, session) {
+                    failure = failure.cure(cure);
                 }
                 self.failed = Some(failure);
+                let tried = &self.broker;
+                self.chances.brokers.retain(|broker| broker != tried);
             }
             Event::Broker(next) => {
                 let untried = self.chances.brokers.len();
                 self.chances.brokers.retain(|broker| broker != next);
                 let is_new = self.chances.brokers.len() < untried;
-                if is_new || !self.configured.contains(next) {
+                let is_target = !self.configured.contains(next);
+                // Brokers that were not tried follow even if this one was.
+                if is_new || is_target || !self.chances.brokers.is_empty() {
                     let failed = self.failed.take();
-                    self.before
-                        .extend(failed.map(|failure| failure.cause().to_owned()));
+                    let cause = failed.map(|failure| failure.cause().to_owned());
+                    let is_known = |cause: &String| self.before.contains(cause);
+                    if let Some(cause) = cause.filter(|cause| !is_known(cause)) {
+                        self.before.push(cause);
+                    }
                 }
             }
             Event::Version(_) if std::mem::take(&mut self.chances.version) => self.failed = None,
@@ -529,12 +533,4 @@ pub(crate) enum Waits {
     Others,
     /// The reader of its output.
     Reader,
-}
-
-/// Returns whether the broker redirects its clients (MQTT 5 section 4.11).
-fn is_redirect(cause: &Cause) -> bool {
-    matches!(
-        cause.reason(),
-        Some(ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED)
-    )
 }

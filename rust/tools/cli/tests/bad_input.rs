@@ -762,6 +762,7 @@ fn a_broker_that_takes_neither_version() {
 
 #[test]
 fn a_broker_that_points_to_what_cannot_be_followed() {
+    type Answer = fn(u8, &[u8]) -> Vec<u8>;
     let (uri, _) =
         answering(|_, _| [&[0x20, 16, 0, 0x9C, 13, 0x1C, 0, 10][..], b"http://foo"].concat());
     refused(
@@ -773,4 +774,20 @@ fn a_broker_that_points_to_what_cannot_be_followed() {
             "\"http://foo\"",
         ],
     );
+    // No reference, and an empty one.
+    let unnamed: [(Answer, &str); 3] = [
+        (|_, _| vec![0x20, 3, 0, 0x9C, 0], "give another broker"),
+        (
+            |_, _| vec![0x20, 6, 0, 0x9C, 3, 0x1C, 0, 0],
+            "give another broker",
+        ),
+        (
+            |_, _| vec![0x20, 3, 0, 0x9D, 0],
+            "give the broker's new address",
+        ),
+    ];
+    for (answer, cure) in unnamed {
+        let (uri, _) = answering(answer);
+        refused(&[&uri], MQTT, &[cure, "does not say which"]);
+    }
 }

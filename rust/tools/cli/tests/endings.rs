@@ -414,10 +414,38 @@ fn a_redirect_is_followed_or_shown() {
         "{outcome:?}"
     );
     let doctor = run(&["doctor", &uri]);
-    assert!(
-        doctor.stdout.contains(&there.address().to_string()),
-        "{doctor:?}"
+    let cure = format!(
+        "what to do   if this is another broker, use it: \"{}\"",
+        there.address()
     );
+    assert!(doctor.stdout.contains(&cure), "{doctor:?}");
+}
+
+/// A dead target is tried once, and then the next broker of the list.
+#[test]
+fn a_redirect_to_a_dead_broker() {
+    let closed = ClosedPort::any().unwrap();
+    let config = peer::Config {
+        refuse: Some(0x9c),
+        server_reference: Some(closed.address().to_string()),
+        ..peer::Config::new(None)
+    };
+    let here = HostPeer::start(config, 1).unwrap();
+    let uri = format!("mqtt://{}", here.address());
+    let outcome = run(&["pub", &uri, "-t", "t", "-m", "x", "-W", "60"]);
+    assert_eq!(outcome.status, 6, "{outcome:?}");
+    assert_eq!(
+        outcome.stderr.matches("Earlier:").count(),
+        1,
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(here.log().connects.len(), 1);
+
+    let next = HostPeer::start(peer::Config::new(None), 2).unwrap();
+    let list = format!("{uri},mqtt://{}", next.address());
+    publish(&[&list, "-t", "t", "-m", "x", "-q", "1"]);
+    assert_eq!(next.log().published.len(), 1);
 }
 
 #[test]
