@@ -186,13 +186,12 @@ impl fmt::Display for UriError {
             }
             UriError::BracketUnclosed => "the host begins with [ but no ] closes it: write [IPv6 address]",
             UriError::BracketTrailing => "something other than a port follows the host's ]: write [IPv6 address]:port",
-            UriError::HostIpv6 => "the host in brackets is not an IPv6 address: write for example \
-                [2001:db8::1]",
+            UriError::HostIpv6 => "the host is not a valid IPv6 address: write for example [2001:db8::1]",
             UriError::HostZone => {
                 "the host's IPv6 address has a zone (%): remove it, a broker needs an address \
                  that is not link-local"
             }
-            UriError::HostUnbracketed => "the host is an IPv6 address without brackets: write [IPv6 address]:port",
+            UriError::HostUnbracketed => "the host looks like an IPv6 address without brackets: write [IPv6 address]:port",
             UriError::NameTooLong => "the host name is too long: at most 253 characters",
             UriError::LabelEmpty => "the host name has an empty label: remove the double or \
                 leading dot",

@@ -103,7 +103,7 @@ impl ReasonCode {
             0xA0 => "the broker's limit on connection time was reached",
             0xA1 => "the broker does not support subscription identifiers",
             0xA2 => "the broker does not support wildcards in subscriptions",
-            _ => "a code not defined by MQTT 5",
+            _ => "a code not defined by MQTT",
         }
     }
 }

@@ -17,6 +17,7 @@ use thread_mqtt_client::{Broker, Client, Config, ConfigError, Failover, Retry, T
 use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{FileStore, HostPort, Options, is_localhost};
 use thread_mqtt_resolve::resolver::{self, AddressSource};
+use thread_mqtt_resolve::uri::UriError;
 use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
 use thread_mqtt_seal::{Key, SealedStore};
 use thread_mqtt_session::{Message, Store, Version};
@@ -348,13 +349,32 @@ pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
         (false, true) => format!("mqtts://[{name}]"),
         (false, false) => format!("mqtts://{name}"),
     };
-    text.parse()
-        .map_err(|error| Failure::usage(format_args!("{name:?}: {error}")))
+    text.parse().map_err(|error| {
+        let error = match (error, name.parse::<Host>()) {
+            // Brackets would not help.
+            (UriError::HostUnbracketed, Err(UriError::HostIpv6)) => UriError::HostIpv6,
+            (error, _) => error,
+        };
+        Failure::usage(format_args!("{name:?}: {error}"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_invalid_ipv6_address_is_called_one() {
+        for name in ["1::2::3", "12345::"] {
+            let failure = broker_of(name).unwrap_err();
+            assert!(
+                failure.cause().contains("not a valid IPv6 address"),
+                "{name}"
+            );
+        }
+        let failure = broker_of("mqtt://::1").unwrap_err();
+        assert!(failure.cause().contains("brackets"), "{}", failure.cause());
+    }
 
     #[test]
     fn a_link_local_server_keeps_its_zone() {
