@@ -10,6 +10,14 @@ use thread_mqtt_tls::{Alert, AlertContext, CertificateFault, Incompatible, TlsEr
 /// Returns the cure for this cause at this broker, if there is one.
 pub(crate) fn of(cause: &Cause, broker: &BrokerUri, arguments: &CommonArguments) -> Option<String> {
     let here = match cause {
+        // The client goes back to MQTT 5 on its own.
+        Cause::Mqtt(SessionError::Refused(refusal))
+            if arguments.mqtt.fallback
+                && refusal.version() == Version::V311
+                && refusal.reason() == ReasonCode::UNSUPPORTED_VERSION =>
+        {
+            return None;
+        }
         Cause::Resolve(report) => of_report(report, &arguments.network),
         Cause::Tcp(TcpError::Reset | TcpError::Closed) => Some(closed(arguments)),
         Cause::Tls(error) => of_tls(error, arguments),
@@ -336,6 +344,7 @@ mod tests {
     use super::*;
     use crate::args::{Arguments, Command};
     use clap::Parser;
+    use thread_mqtt_session::ConnectRefusal;
 
     /// Returns the cure for this cause with these options.
     fn cure(cause: &Cause, options: &str) -> String {
@@ -417,6 +426,21 @@ mod tests {
         assert!(suites.starts_with("leave --suite out"), "{suites}");
         let records = cure(&alert(22, false, unknown), TLS);
         assert!(!records.contains("CONFIG_"), "{records}");
+    }
+
+    /// After a fallback, the client goes back to MQTT 5 on its own.
+    #[test]
+    fn a_refusal_of_the_older_version() {
+        let refusal = ConnectRefusal::new(Version::V311, 1);
+        let cause = Cause::Mqtt(SessionError::Refused(refusal));
+        assert!(cure(&cause, "mqtt://b -V 3.1.1").contains("--mqtt 5"));
+        let words = "thread-mqtt pub -t t -n mqtt://b --fallback";
+        let arguments = Arguments::parse_from(words.split_whitespace());
+        let Command::Pub(arguments) = arguments.command else {
+            unreachable!("the command is pub");
+        };
+        let brokers = arguments.common.brokers().unwrap();
+        assert_eq!(of(&cause, &brokers[0].uri, &arguments.common), None);
     }
 
     #[test]
