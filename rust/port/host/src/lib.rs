@@ -37,6 +37,7 @@ mod tcp;
 mod udp;
 
 pub use lookup::is_localhost;
+pub use resolv_conf::with_zone;
 pub use store::FileStore;
 
 use lookup::Lookup;

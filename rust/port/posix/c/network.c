@@ -63,7 +63,7 @@ static uint8_t dns_servers(struct tmq_address servers[TMQ_DNS_SERVERS])
 		if (inet_pton(AF_INET, server, &ipv4) == 1) {
 			tmq_map(&ipv4, servers[count].bytes);
 		} else if (inet_pton(AF_INET6, server, servers[count].bytes) != 1) {
-			continue; /* with a zone, which the client cannot name */
+			continue; /* with a zone, for which struct tmq_address has no field */
 		}
 		servers[count++].port = 53;
 	}

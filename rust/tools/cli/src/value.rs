@@ -4,6 +4,7 @@ use crate::format::{FORMATS, unknown_in};
 use crate::property;
 use std::net::SocketAddr;
 use std::time::Duration;
+use thread_mqtt_host::with_zone;
 use thread_mqtt_session::QoS;
 
 pub(crate) fn format(text: &str) -> Result<String, String> {
@@ -58,9 +59,24 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
 }
 
 pub(crate) fn server(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse()
-        .or_else(|_| text.parse().map(|address| SocketAddr::new(address, 53)))
-        .map_err(|_| "not a DNS server address; write 192.0.2.1, 2001:db8::1 or [2001:db8::1]:53")
+    let bare = || {
+        text.parse()
+            .ok()
+            .map(|address| SocketAddr::new(address, 53))
+    };
+    // The standard library knows only numbers as zones, and only in brackets.
+    let zoned = || {
+        let bracketed = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("]:"));
+        let (address, port) = match bracketed {
+            Some((address, port)) => (address, port.parse().ok()?),
+            None => (text, 53),
+        };
+        with_zone(address, port).map(SocketAddr::V6)
+    };
+    let server = text.parse().ok().or_else(bare).or_else(zoned);
+    server.ok_or("not a DNS server address; write 192.0.2.1, 2001:db8::1 or [2001:db8::1]:53")
 }
 
 #[cfg(test)]
@@ -74,9 +90,13 @@ mod tests {
             ("192.0.2.1:5353", "192.0.2.1:5353"),
             ("2001:db8::1", "[2001:db8::1]:53"),
             ("[2001:db8::1]:5353", "[2001:db8::1]:5353"),
+            ("fe80::1%7", "[fe80::1%7]:53"),
+            ("[fe80::1%7]:5353", "[fe80::1%7]:5353"),
         ] {
             assert_eq!(server(text).unwrap().to_string(), address);
         }
-        assert!(server("dns.example").is_err());
+        for wrong in ["dns.example", "fe80::1%none", "192.0.2.1%7", "dns%7"] {
+            assert!(server(wrong).is_err(), "{wrong}");
+        }
     }
 }
