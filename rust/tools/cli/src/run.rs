@@ -505,7 +505,7 @@ impl<'a> Run<'a> {
             StoreError::WrongKey => Failure::usage(format_args!(
                 "--session-key: nothing in --session {directory} can be decrypted"
             ))
-            .cure("give the key and the --id that it was stored with, or another directory"),
+            .cure("provide the key and the --id that it was stored with, or use another directory"),
             StoreError::Encrypted | StoreError::NotEncrypted | StoreError::Key(_) => {
                 Failure::usage(format_args!("--session-key: {error}"))
             }
