@@ -224,8 +224,8 @@ struct thread_mqtt_config {
 	bool brokers_cluster;
 	/** Retries with MQTT 3.1.1 if a broker refuses MQTT 5 or closes the connection instead of
 	 *  answering (THREAD_MQTT_EVENT_VERSION). Keeps using it if the broker said that it does not
-	 *  support MQTT 5; otherwise the next connection starts with MQTT 5 again. Needs
-	 *  CONFIG_THREAD_MQTT_FALLBACK_V311.
+	 *  support MQTT 5, or after three such connections in a row; otherwise the next connection
+	 *  starts with MQTT 5 again. Needs CONFIG_THREAD_MQTT_FALLBACK_V311.
 	 */
 	bool fallback_v311;
 	/** Gives up a QoS 2 message that was in flight when the broker lost the session, with

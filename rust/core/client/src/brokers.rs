@@ -149,10 +149,13 @@ pub(crate) struct Target {
     pub(crate) version: Known,
     /// Unanswered CONNECTs since it last accepted the configured version; `None` if it never did.
     pub(crate) unanswered: Option<u8>,
-    /// It said that it does not support the configured version. Otherwise the client guesses this
-    /// from a closed connection.
-    pub(crate) told: bool,
+    /// How often in a row the broker accepted the other version after closing a connection with the
+    /// configured one; [`GUESSES`] if it said that it does not support that one.
+    pub(crate) guesses: u8,
 }
+
+/// After as many guesses in a row, the other version is remembered.
+pub(crate) const GUESSES: u8 = 3;
 
 /// What is known about the version of MQTT that a broker supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +175,7 @@ impl Target {
             addresses: Addresses::default(),
             version: Known::Nothing,
             unanswered: None,
-            told: false,
+            guesses: 0,
         }
     }
 }

@@ -19,8 +19,8 @@ pub struct Config {
     /// `failover`.
     pub redirects: u8,
     /// Tries MQTT 3.1.1 with a broker that refuses MQTT 5, or closes the connection instead of
-    /// answering. If the broker said that it does not support MQTT 5, 3.1.1 is used with it from
-    /// then on; otherwise for one connection.
+    /// answering. If the broker said that it does not support MQTT 5, or after three such
+    /// connections in a row, 3.1.1 is used with it from then on; otherwise for one connection.
     pub fallback_to_v311: bool,
     /// How long a connection may be silent.
     pub keep_alive: KeepAlive,

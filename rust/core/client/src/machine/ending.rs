@@ -3,7 +3,7 @@ use super::{Client, State, learner};
 use crate::addresses::Fault;
 use crate::alarms::Alarm;
 use crate::backoff::spread;
-use crate::brokers::{Known, SEVERAL};
+use crate::brokers::{GUESSES, Known, SEVERAL};
 use crate::config::Retry;
 use crate::error::{Cause, SetupError, TcpError};
 use crate::event::{Event, Stage};
@@ -369,7 +369,9 @@ impl Client {
                     return None;
                 }
                 target.version = Known::Tried(version);
-                target.told = cause.is_the_version();
+                if cause.is_the_version() {
+                    target.guesses = GUESSES;
+                }
                 Some(version)
             }
             // The version was not the cause. If the configured one was ever accepted, every ninth

@@ -5,7 +5,7 @@ use crate::action::Action;
 use crate::addresses::Fault;
 use crate::alarms::{Alarm, is_due, later};
 use crate::backoff::spread;
-use crate::brokers::Known;
+use crate::brokers::{GUESSES, Known};
 use crate::error::{Cause, TcpError};
 use crate::event::{Event, Reached, Stage};
 use crate::stream::Stream;
@@ -230,13 +230,18 @@ impl Client {
             self.session_at = Some(self.targets.uri().clone());
             let version = self.session.version();
             let target = self.targets.current_mut();
+            let was_tried = matches!(target.version, Known::Tried(_));
             target.version = Known::Speaks(version);
             if cfg!(feature = "fallback-v311") {
                 if version == self.version {
                     target.unanswered = Some(0);
-                } else if !target.told || target.unanswered.is_some() {
+                    target.guesses = 0;
+                } else {
+                    target.guesses = target.guesses.saturating_add(was_tried.into());
                     // It may support the configured version: the next connection starts with it.
-                    target.version = Known::Nothing;
+                    if target.guesses < GUESSES || target.unanswered.is_some() {
+                        target.version = Known::Nothing;
+                    }
                 }
             }
         }
