@@ -225,8 +225,15 @@ def check(name, source, options, folder, env):
     print(f"{name}: online over TLS 1.2, and over 1.3 after the broker restarted", flush=True)
 
 
+def locked():
+    """Returns what the application's lock file says about this project's crates; the rest depends on the workspace."""
+    packages = (ROOT / "rust/app/Cargo.lock").read_text().split("[[package]]")
+    return [package.strip() for package in packages if 'name = "thread-mqtt' in package]
+
+
 def main(workspace, *names):
     env = environment(workspace)
+    lock = locked()
     folder = kept() / "zephyr-native_sim"
     folder.mkdir(parents=True, exist_ok=True)
     certificates(folder)
@@ -241,6 +248,8 @@ def main(workspace, *names):
     names = chosen(names, images)
     for name in names:
         check(name, *images[name], folder, env)
+    if locked() != lock:
+        sys.exit("error: rust/app/Cargo.lock was out of date; the build has updated it: commit the change")
     print(f"{len(names)} passed, 0 failed")
 
 
