@@ -40,7 +40,6 @@ impl FileStore {
 
     fn write(&mut self, key: u16, record: &[u8]) -> io::Result<()> {
         let path = self.file(key);
-        let is_new = !path.exists();
         let beside = path.with_added_extension("new");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
@@ -51,12 +50,7 @@ impl FileStore {
             let _ = fs::remove_file(&beside);
             return Err(error);
         }
-        let synchronised = self.directory.sync_all();
-        if synchronised.is_err() && is_new {
-            // The session does not expect a record that it could not store.
-            let _ = fs::remove_file(&path);
-        }
-        synchronised
+        self.directory.sync_all()
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
@@ -122,34 +116,5 @@ fn failure(error: &io::Error) -> StoreError {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
         ErrorKind::FileTooLarge => StoreError::TooLarge,
         _ => StoreError::Failed(crate::code(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{env, process};
-
-    #[test]
-    fn a_new_record_that_could_not_be_synchronised_is_removed() {
-        let path = env::temp_dir().join(format!("thread-mqtt-store-sync-{}", process::id()));
-        drop(FileStore::open(&path).expect("it is made"));
-        // A pipe cannot be synchronised.
-        let (_reader, writer) = io::pipe().unwrap();
-        let directory = File::from(std::os::fd::OwnedFd::from(writer));
-        let mut store = FileStore {
-            path: path.clone(),
-            directory,
-        };
-        let old = store.file(0);
-        fs::write(&old, b"old").unwrap();
-        for key in [0, 0x8000] {
-            let put = store.put(key, b"new");
-            assert!(matches!(put, Err(StoreError::Failed(_))), "{put:?}");
-        }
-        // One of an existing record must not be lost.
-        assert_eq!(fs::read(&old).unwrap(), b"new");
-        assert!(!store.file(0x8000).exists());
-        fs::remove_dir_all(&path).unwrap();
     }
 }

@@ -232,7 +232,8 @@ impl Journal {
         if let Err(error) = result {
             self.fail(error);
             // It may have been stored anyway, but was not accepted.
-            if matches!(error, StoreError::Failed(_)) && self.write(id, None).is_err() {
+            let may_be_there = matches!(error, StoreError::Failed(_) | StoreError::Full);
+            if may_be_there && self.write(id, None).is_err() {
                 self.note_late(id);
             }
             return result;

@@ -9,6 +9,7 @@ use core::fmt;
 ///
 /// - [`put`](Self::put) under a new key leaves nothing, the record, or something damaged;
 /// - `put` under an existing key leaves the old record or the new one;
+/// - both hold for a `put` that returns an error, too;
 /// - [`delete`](Self::delete) leaves the record or nothing;
 /// - the results of completed calls persist, and no other record changes.
 ///

@@ -22,7 +22,7 @@ pub(crate) struct Medium {
     /// Every write fails with this.
     failure: Option<StoreError>,
     /// The next write under this key fails. A new message is stored nevertheless.
-    fail_once: Option<u16>,
+    fail_once: Option<(u16, StoreError)>,
     /// Full: nothing more is stored, but records can be deleted.
     full: bool,
     /// It was full when the session had to store something other than a new message.
@@ -40,11 +40,11 @@ impl Medium {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        if self.fail_once.take_if(|once| *once == key).is_some() {
+        if let Some((_, failure)) = self.fail_once.take_if(|(once, _)| *once == key) {
             if let Some(record) = record.filter(|_| key >= 0x8000) {
                 self.records.entry(key).or_insert(record.to_vec());
             }
-            return Err(StoreError::Failed(-5));
+            return Err(failure);
         }
         if self.full && record.is_some() {
             self.missed |= key < 0x8000 || self.records.contains_key(&key);
@@ -153,7 +153,11 @@ impl Flash {
     }
 
     pub(crate) fn fail_once(&self, key: u16) {
-        self.medium().fail_once = Some(key);
+        self.fail_once_with(key, StoreError::Failed(-5));
+    }
+
+    pub(crate) fn fail_once_with(&self, key: u16, failure: StoreError) {
+        self.medium().fail_once = Some((key, failure));
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -177,16 +177,17 @@ fn what_could_not_be_written_is_written_later() {
 /// A message that was refused because the storage failed is not sent after a restart.
 #[test]
 fn a_message_that_was_refused_leaves_nothing_behind() {
-    let flash = Flash::new(0);
-    let mut client = online(Version::V5, &flash, false);
-    flash.fail_once(0x8000);
-    let refused = client.session.publish(message("t", QOS1));
-    let error = StoreError::Failed(-5);
-    assert_eq!(refused, Err(CommandError::NotStored(error)));
-    assert_eq!(client.session.storage_failure(), None, "nothing is missing");
-    client.session.publish(message("t", QOS1)).unwrap();
-    assert_eq!(flash.keys(), [0, 0x8001]);
-    assert_eq!(client.events(), [Event::StorageFailed(error)]);
+    for error in [StoreError::Failed(-5), FULL] {
+        let flash = Flash::new(0);
+        let mut client = online(Version::V5, &flash, false);
+        flash.fail_once_with(0x8000, error);
+        let refused = client.session.publish(message("t", QOS1));
+        assert_eq!(refused, Err(CommandError::NotStored(error)));
+        assert_eq!(client.session.storage_failure(), None, "nothing is missing");
+        client.session.publish(message("t", QOS1)).unwrap();
+        assert_eq!(flash.keys(), [0, 0x8001]);
+        assert_eq!(client.events(), [Event::StorageFailed(error)]);
+    }
 }
 
 #[test]
